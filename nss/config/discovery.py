@@ -141,6 +141,8 @@ def _misfits(feed: FeedConfig, dialect: _Dialect, source_type: str) -> Iterator[
 
 def _lack(feed_format: FeedFormat, dialect: _Dialect) -> str | None:
     """Return what a format lacks, as the beginning of a sentence."""
+    if not feed_format.slots:  # a format string has some
+        return "passes records on as they came"
     text = "".join(part.text if isinstance(part, Literal) else _SLOT for part in feed_format.parts)
     found = _dialect_of(feed_format, text)
     if dialect is _CSV:

@@ -14,7 +14,7 @@ from nss.config.discovery import (
     unparsable,
 )
 from nss.config.load import parse
-from nss.config.values import FormatChoice
+from nss.config.values import AS_IT_CAME, FormatChoice
 
 LEEF = r"LEEF:1.0|Zscaler|NSS|4.1|%s{reason}|"
 KEYS = r"cat=%s{action}\tdevTime=%s{time}\tsrc=%s{cip}\tdst=%s{sip}"
@@ -89,6 +89,10 @@ REFUSALS = [
     ('format = "MCAS"', "ZSCALER_SYSLOG", "writes LEEF"),
     ('format = "ARCSIGHT_CEF"', "ZSCALER", "writes CEF"),
     ('format = "JSON"', "ZSCALER", "writes JSON"),
+    *(
+        ('format = "unchanged"', source_type, "passes records on as they came")
+        for source_type in ("ZSCALER", "ZSCALER_QRADAR", "GENERIC_CEF")
+    ),
     ('format = "NAME_VALUE_PAIRS"', "ZSCALER", "writes key=value"),
 ]
 
@@ -150,6 +154,7 @@ def test_both_lists_are_known_as_files_and_as_syslog() -> None:
         (FormatChoice("preset", "JSON"), False),
         (FormatChoice("preset", "ARCSIGHT_CEF"), False),
         (FormatChoice("json"), False),
+        (AS_IT_CAME, False),
         (FormatChoice("file", "/nowhere/own.fof"), False),
     ],
 )

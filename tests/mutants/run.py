@@ -216,12 +216,14 @@ def main() -> int:
     )
     parser.add_argument("--again", action="store_true", help="only what survived the last run")
     parser.add_argument(
-        "--quick", help="leave out tests that take more than so many seconds; the table is kept"
+        "--quick",
+        type=float,
+        help="leave out tests that take more than so many seconds; the table is kept",
     )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
     if chosen.quick:
-        os.environ["NSS_QUICK_SECS"] = str(float(chosen.quick))
+        os.environ["NSS_QUICK_SECS"] = str(chosen.quick)
     declared, known = parts(), outcome.read_accepted()
     rows, samples, problems = list[Row](), list[Sample](), list[str]()
     for part in choose(declared, chosen.only):
