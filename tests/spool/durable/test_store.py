@@ -1,11 +1,14 @@
 """What the store writes, and what of it stays for how long."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from nss.batch import Account, Batch
 from nss.spool import Reject
 from nss.spool.durable import feed_rows, schema
+from nss.spool.durable import store as storing
 from nss.spool.durable.feed_rows import Move
+from nss.spool.durable.ledger import LedgerEntry
 from nss.spool.durable.packing import RAW, Packed
 from nss.spool.durable.store import PURGE_ROWS, Store
 from tests.spool.durable.stores import (
@@ -143,3 +146,38 @@ def test_a_blob_that_another_needs_is_kept(stores: Callable[..., Store]) -> None
     (reject,) = store.rejects.after(0, None)
     store.rejects.delete(reject)
     assert store.connection.execute("SELECT count(*) FROM bodies").fetchone() == (0,)
+
+
+def test_a_limit_that_nothing_left_can_meet_is_no_endless_loop(
+    stores: Callable[..., Store],
+) -> None:
+    store = stores(max_bytes=100, when_full="drop_oldest")
+    append(store)
+    store.state.used_bytes += 100  # more than its batches say
+    assert not store.make_room(90)
+    assert store.connection.execute("SELECT count(*) FROM batches").fetchone() == (0,)
+
+
+def test_a_file_that_is_gone_has_no_size(path: Path) -> None:
+    assert storing._size_of(path) == 0
+    path.write_bytes(b"abc")
+    assert storing._size_of(path) == 3
+
+
+def test_the_last_batch_that_only_the_ledger_knew_is_noted_once(
+    stores: Callable[..., Store],
+) -> None:
+    store = stores()
+    append(store)
+    connection = store.connection
+    again = Store(store.settings, now=store.now, free_bytes=store.free_bytes, overhead_bytes=0)
+    again.load(connection, LedgerEntry(form=2, last_sequence=7))
+    said: list[str] = []
+    connection.set_trace_callback(said.append)
+    feed_rows.save(again)
+    assert said
+    query = "SELECT seq FROM sqlite_sequence WHERE name = 'batches'"
+    assert connection.execute(query).fetchall() == [(7,)]
+    said.clear()
+    feed_rows.save(again)
+    assert said == []
