@@ -82,6 +82,15 @@ def test_one_damaged_slot_leaves_the_other(kept: Ledger, path: Path) -> None:
     assert read(path) is None
 
 
+def test_a_size_is_all_of_its_digits(kept: Ledger, path: Path) -> None:
+    for last in (1, 2, 3, 4):
+        kept.write(state(last))
+    damaged = bytearray(ledger_path(path).read_bytes())
+    damaged[8:9] = b"1"
+    ledger_path(path).write_bytes(damaged)
+    assert read(path) == entry(3, 3)
+
+
 def slot_of(body: bytes) -> bytes:
     return b"%08x%08x" % (zlib.crc32(body), len(body)) + body
 

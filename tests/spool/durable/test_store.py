@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from nss.batch import Account, Batch
 from nss.spool import Reject
 from nss.spool.durable import feed_rows, schema
@@ -12,6 +14,7 @@ from nss.spool.durable.ledger import LedgerEntry
 from nss.spool.durable.packing import RAW, Packed
 from nss.spool.durable.store import PURGE_ROWS, Store
 from tests.spool.durable.stores import (
+    OVERHEAD,
     Clock,
     append,
     assert_as_a_start_finds_it,
@@ -130,7 +133,7 @@ def test_a_batch_that_can_not_be_read_is_set_aside_or_only_noted(
     store.set_aside("web", sequence + 1, reject)
     first, second = store.rejects.after(0, None)
     assert first.batch is not None
-    assert (first.batch.body, first.batch.records) == (sequence, 3)
+    assert (first.batch.body, first.batch.records, first.kept.records) == (sequence, 3, 3)
     assert (first.batch.data_bytes, first.batch.stored_bytes) == (6, 20)
     assert second.batch is None
     assert [each.kept.feed for each in (first, second)] == ["web", "web"]
@@ -181,3 +184,45 @@ def test_the_last_batch_that_only_the_ledger_knew_is_noted_once(
     said.clear()
     feed_rows.save(again)
     assert said == []
+
+
+def damage_reject(store: Store, column: str, value: int | bytes) -> None:
+    """Change a column of the oldest reject past its checksum."""
+    query = f"UPDATE rejects SET {column} = ? WHERE number = (SELECT min(number) FROM rejects)"  # noqa: S608
+    store.connection.execute(query, (value,))
+
+
+def test_a_damaged_reject_is_charged_until_it_goes_and_not_longer(
+    stores: Callable[..., Store],
+) -> None:
+    store = stores()
+    for number in range(3):
+        store.rejects.keep("web", [Reject("web", "", "bad", b"x" * (100 + number))])
+    damage_reject(store, "crc32", 5)
+    oldest, second, third = store.rejects.after(0, None)
+    store.rejects.delete(oldest)
+    assert_as_a_start_finds_it(store)
+    store.rejects.delete(second)
+    store.rejects.delete(third)
+    assert store.rejects.size == (0, 0)
+
+
+@pytest.mark.parametrize(("column", "value"), [("record_bytes", 1 << 62), ("body", 77)])
+def test_a_damaged_reject_of_a_batch_takes_no_other_with_it(
+    stores: Callable[..., Store], column: str, value: int
+) -> None:
+    store = stores()
+    for _ in range(3):
+        sequence = append(store, records=3, size=20)
+        store.set_aside("web", sequence, Reject("web", "", "unreadable", b""))
+    damage_reject(store, column, value)
+    again = Store(
+        store.settings, now=store.now, free_bytes=store.free_bytes, overhead_bytes=OVERHEAD
+    )
+    again.load(store.connection, None)
+    again.rejects.keep("web", [Reject("web", "", "bad", b"x")])
+    assert again.rejects.size[0] == 4
+    assert_as_a_start_finds_it(again)
+    for row in again.rejects.after(0, None):
+        again.rejects.delete(row)
+    assert again.rejects.size == (0, 0)
