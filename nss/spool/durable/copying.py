@@ -221,7 +221,7 @@ class Copier:
             if number in self._missing:
                 if self._insert("bodies", row):
                     self._missing.discard(number)
-            elif number not in self._needed and number not in self._strays:
+            else:
                 self._keep_stray(number, row)
 
     def _is_body(self, kind: int, columns: int, number: int) -> bool:

@@ -80,6 +80,14 @@ def test_what_is_whole_is_as_it_was(fill: Fill, copy: Copy, new: sqlite3.Connect
     assert sequence_of(new) == [(3,)]
 
 
+@pytest.mark.usefixtures("no_pages")
+def test_through_sqlite_alone_it_is_as_it_was(fill: Fill, copy: Copy) -> None:
+    fill(**WHOLE)
+    found = copy()
+    del found["salvages"]
+    assert found == WHOLE
+
+
 @pytest.mark.parametrize("ledger", [None, LedgerEntry(form=0), LedgerEntry(form=1), NEWEST])
 def test_past_sqlite_it_is_as_it_was_too(
     fill: Fill, copy: Copy, old: Old, ledger: LedgerEntry | None

@@ -206,3 +206,23 @@ def test_rows_just_below_and_above_what_a_page_takes_are_read(
     found = found_of(path, kind)
     assert sorted(row.values for row in found) == values
     assert {row.number for row in found} == ({*range(1, len(sizes) + 1)} if kind == TABLE else {0})
+
+
+@pytest.mark.parametrize("claimed", [None, 0xFFFF, 0x2000])
+def test_a_page_has_as_many_rows_as_it_says_and_no_more_than_fit(
+    path: Path, claimed: int | None
+) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        connection.execute("CREATE TABLE t (number INTEGER, value BLOB)")
+        for number in range(600):
+            connection.execute("INSERT INTO t VALUES (?, x'0102')", (number + 2,))
+    assert path.stat().st_size == 2 * PAGE_BYTES, "one page has them all"
+    if claimed is not None:
+        with path.open("r+b") as file:
+            file.seek(PAGE_BYTES + 3)
+            file.write(claimed.to_bytes(2, "big"))
+    each = [(number + 2, b"\1\2") for number in range(600)]
+    assert [row.values for row in found(path)][:600] == each
+    if claimed is None:
+        assert len(found(path)) == 600
