@@ -226,7 +226,7 @@ def test_of_all_versions_of_a_row_the_newest_holds(
     newest_first: bool,
 ) -> None:
     rows = summed(table, *versions)
-    fill(**{table: rows[1:2]})
+    fill(**{table: rows[:1]})
     on_pages = [Found(leaves.INDEX, 0, row) for row in rows]
     if newest_first:
         on_pages.reverse()
