@@ -76,6 +76,7 @@ class RejectsTable:
         for reject in rejects:
             data = reject.data[:REJECT_MAX_BYTES]
             self._insert(feed, reject, (now, len(reject.data), data, None, 1, 0))
+            self._charge(1, len(data))
         self._make_room()
 
     def keep_batch(self, feed: str, reject: Reject, batch: RejectedBatch) -> None:
@@ -85,28 +86,22 @@ class RejectsTable:
             reject,
             (self._now(), batch.stored_bytes, b"", batch.body, batch.records, batch.data_bytes),
         )
+        self._charge(1, batch.stored_bytes)
         self._make_room()
 
     def _insert(self, feed: str, reject: Reject, rest: tuple[Any, ...]) -> None:
         # A reason may quote from the record what UTF-8 can't encode.
         reason = reject.reason.encode("utf-8", "backslashreplace").decode()
         values = (feed, reject.source, reject.connection, reason, *rest)
-        inserted = self._connection.execute(
+        self._connection.execute(
             f"INSERT INTO rejects ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - a constant
             (*values, row_crc32("rejects", *values)),
         )
-        self._charge(1, self._charged_bytes(inserted.lastrowid))
 
     def _charge(self, count: int, data_bytes: int) -> None:
-        self.size = (self.size[0] + count, self.size[1] + data_bytes + count * OVERHEAD_BYTES)
-
-    def _charged_bytes(self, number: int | None) -> int:
-        """Return what a row is charged, besides `OVERHEAD_BYTES`."""
-        (charged,) = self._connection.execute(
-            f"SELECT {_CHARGED} FROM rejects WHERE number = ?",  # noqa: S608 - a constant
-            (number,),
-        ).fetchone()
-        return int(charged)
+        rows = self.size[0] + count
+        charged_bytes = self.size[1] + data_bytes + count * OVERHEAD_BYTES
+        self.size = (rows, charged_bytes if rows else 0)  # a row may be damaged once it is charged
 
     def _make_room(self) -> None:
         while self.size[0] and self.size[1] > self._max_bytes:
@@ -180,8 +175,12 @@ class RejectsTable:
 
     def delete(self, row: RejectRow) -> None:
         """Delete a reject, and the blob that only it needed."""
-        self._charge(-1, -self._charged_bytes(row.kept.number))
-        self._connection.execute("DELETE FROM rejects WHERE number = ?", (row.kept.number,))
+        deleted = self._connection.execute(
+            f"DELETE FROM rejects WHERE number = ? RETURNING {_CHARGED}",  # noqa: S608 - a constant
+            (row.kept.number,),
+        )
+        for (charged_bytes,) in deleted.fetchall():
+            self._charge(-1, -charged_bytes)
         if row.batch is not None:
             body = {"body": row.batch.body}
             if self._connection.execute(BODY_USES, body).fetchone() is None:

@@ -226,3 +226,16 @@ def test_a_damaged_reject_of_a_batch_takes_no_other_with_it(
     for row in again.rejects.after(0, None):
         again.rejects.delete(row)
     assert again.rejects.size == (0, 0)
+
+
+def test_of_rejects_that_were_damaged_meanwhile_nothing_is_charged_in_the_end(
+    stores: Callable[..., Store],
+) -> None:
+    store = stores()
+    sequence = append(store, records=3, size=20)
+    store.set_aside("web", sequence, Reject("web", "", "unreadable", b""))
+    damage_reject(store, "record_bytes", 5)
+    (reject,) = store.rejects.after(0, None)
+    store.rejects.delete(reject)
+    assert store.rejects.size == (0, 0)
+    assert_as_a_start_finds_it(store)
