@@ -29,6 +29,8 @@ _MORE = 0x80
 """The bit of a byte of an integer that says that another follows."""
 _INT_BYTES = (0, 1, 2, 3, 4, 6, 8)
 """The size of integers by their serial type."""
+_MOST_HEAD_BYTES = 9 * 64
+"""The types of all columns and their length, at the head of a record: no table has so many."""
 _FLOAT = 7
 _FIRST_BLOB = 12
 
@@ -77,6 +79,8 @@ def _row(pages: Pages, page: bytes, place: int, wanted: Wanted) -> Found | None:
     local = _local_bytes(kind, size)
     payload = page[place : place + local]
     types_end, at = _varint(payload, 0)
+    if types_end > _MOST_HEAD_BYTES:
+        raise ValueError  # a damaged page may have thousands of cells there: each would take long
     types: list[int] = []
     while at < types_end:
         serial, at = _varint(payload, at)

@@ -3,9 +3,11 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from nss.spool.durable import leaves
 from nss.spool.durable.leaves import INDEX, TABLE, Found, rows
 from nss.spool.durable.pages import Pages
 from nss.spool.durable.schema import PAGE_BYTES
@@ -215,8 +217,10 @@ def test_a_page_has_as_many_rows_as_it_says_and_no_more_than_fit(
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("CREATE TABLE t (number INTEGER, value BLOB)")
+        connection.execute("BEGIN")
         for number in range(600):
             connection.execute("INSERT INTO t VALUES (?, x'0102')", (number + 2,))
+        connection.execute("COMMIT")
     assert path.stat().st_size == 2 * PAGE_BYTES, "one page has them all"
     if claimed is not None:
         with path.open("r+b") as file:
@@ -226,3 +230,36 @@ def test_a_page_has_as_many_rows_as_it_says_and_no_more_than_fit(
     assert [row.values for row in found(path)][:600] == each
     if claimed is None:
         assert len(found(path)) == 600
+
+
+def test_a_cell_with_more_columns_than_any_table_has_takes_no_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_of(path, "t (a, b)", FEW)
+    each = 2000
+    first = PAGE_BYTES - 8000  # a cell with a row of 6,000 columns, all NULL
+    row = bytes([0x80 | 6005 >> 7, 6005 & 0x7F, 1, 0x80 | 6002 >> 7, 6002 & 0x7F])
+    with path.open("r+b") as file:
+        file.seek(PAGE_BYTES)
+        file.write(bytes([TABLE, 0, 0, *each.to_bytes(2, "big"), 0, 0, 0]))
+        file.write(first.to_bytes(2, "big") * each)
+        file.seek(PAGE_BYTES + first)
+        file.write(row + bytes(6000))
+    read = Mock(side_effect=leaves._varint)
+    monkeypatch.setattr(leaves, "_varint", read)
+    assert found_of(path, TABLE) == []
+    assert read.call_count == 3 * each
+
+
+@pytest.mark.parametrize(("columns", "read"), [(574, 1), (575, 0)])
+def test_a_row_may_have_as_many_columns_as_its_head_has_room_for(
+    path: Path, columns: int, read: int
+) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        names = ", ".join(f"c{number}" for number in range(columns))
+        connection.execute(f"CREATE TABLE t ({names})")
+        connection.execute("INSERT INTO t DEFAULT VALUES")
+    with Pages(path) as pages:
+        found = list(rows(pages, lambda _kind, count, _number: count == columns))
+    assert [row.values for row in found] == [(None,) * columns] * read
