@@ -43,14 +43,24 @@ if os.environ.get("MUTANT_UNDER_TEST") == "stats":
 QUICKEST = """\
 # The quickest tests come first: in this way of its, mutmut leaves them in no order.
 import os
+import pathlib
 
 from mutmut.state import state
+
+FAILED = pathlib.Path(__file__).with_name("failed")
 
 
 def pytest_collection_modifyitems(items):
     took = {item: state().duration_by_test.get(item.nodeid, 0.0) for item in items}
     most_secs = float(os.environ.get("NSS_QUICK_SECS") or "inf")
     items[:] = sorted((item for item in items if took[item] <= most_secs), key=took.get)
+
+
+def pytest_runtest_logreport(report):
+    # mutmut ends, and doesn't say why, if a test fails without a mutant.
+    if report.failed and os.environ.get("MUTANT_UNDER_TEST", "") in ("", "stats"):
+        with FAILED.open("a") as failed:
+            print(report.nodeid, report.longreprtext[-1000:], sep="\\n", file=failed)
 """
 
 WANTED = 95
@@ -116,6 +126,7 @@ def prepare(part: Part, *, again: bool = False) -> None:
     for folder in (part.folder, part.folder / "path"):
         (folder / "sitecustomize.py").write_text(CHILDREN)
     (part.folder / "path" / "quickest.py").write_text(QUICKEST)
+    (part.folder / "path" / "failed").unlink(missing_ok=True)
     set_up(part, PATIENCE)
 
 
@@ -180,8 +191,11 @@ def _run(part: Part, command: Sequence[str]) -> None:
             check=False,
         )
     if ended.returncode:
-        said = "".join(line for line in log.open() if not _SPINNER.match(line))
-        raise SystemExit(f"{part.name}: mutmut did not run:\n{said[-4000:]}")
+        lines = log.read_text().splitlines(keepends=True)
+        said = "".join(line for line in lines if not _SPINNER.match(line))
+        failed = part.folder / "path" / "failed"
+        said = said[-4000:] + (failed.read_text() if failed.exists() else "")
+        raise SystemExit(f"{part.name}: mutmut did not run:\n{said}")
 
 
 def whole(part: Part, processes: int, *, again: bool) -> list[Row]:

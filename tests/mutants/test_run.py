@@ -10,7 +10,7 @@ import pytest
 from tests.mutants import parts, table
 from tests.mutants.outcome import Accepted, Change, Row, timed_out
 from tests.mutants.parts import Part, choose
-from tests.mutants.run import SETUP, run
+from tests.mutants.run import QUICKEST, SETUP, run
 from tests.mutants.table import Sample
 
 MODULE = "nss/secret.py"
@@ -28,6 +28,15 @@ meta.parent.mkdir(parents=True, exist_ok=True)
 meta.write_text(json.dumps({{"exit_code_by_key": codes}}))
 with open("runs", "a") as runs:
     print(json.dumps([sys.argv[1:], pathlib.Path("setup.cfg").read_text()]), file=runs)
+"""
+
+# Stands in for mutmut that takes times: a test fails.
+TIMES = f"""#!{sys.executable}
+import os, sys, pytest
+os.environ["MUTANT_UNDER_TEST"] = "stats"
+code = pytest.main(["-q", "-p", "no:cacheprovider", "-p", "quickest", "test_old.py"])
+print("failed to collect stats")
+sys.exit(code)
 """
 
 PAGE = f"""# Mutants
@@ -68,6 +77,22 @@ def test_who_had_not_enough_time_runs_again_alone_and_with_more(tmp_path: Path) 
     assert multiplier is not None
     assert int(multiplier.group(1)) >= 5 * 4
     assert timed_out(part) == ["stuck"]
+
+
+def test_a_test_that_fails_without_a_mutant_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "mutmut"
+    program.write_text(TIMES)
+    program.chmod(0o700)
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "quickest.py").write_text(QUICKEST)
+    (tmp_path / "test_old.py").write_text("def test_of_before():\n    assert 1 == 2, 'changed'\n")
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    with pytest.raises(SystemExit, match=r"(?s)did not run.*test_old\.py::test_of_before.*changed"):
+        run(part_in(tmp_path), [], 2, program)
+    # mutmut throws away what pytest prints; what it names is in a file.
+    assert "test_of_before" in (tmp_path / "path" / "failed").read_text()
 
 
 @pytest.mark.parametrize(
