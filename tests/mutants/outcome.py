@@ -20,7 +20,7 @@ REFUSED = 37
 _SQL = re.compile(
     r"""^[^"]*"[^"]*\b"""
     r"(?:SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE|VACUUM|BEGIN|COMMIT|ROLLBACK|FROM|WHERE|AND|"
-    r"""GROUP BY|ORDER BY)\b[^"]*"[^"]*$"""
+    r"""GROUP BY|ORDER BY|SAVEPOINT|RELEASE)\b[^"]*"[^"]*$"""
 )
 _SQL_TEXT = re.compile("'[^']*'")
 _MUTANT = re.compile(r"(?P<module>[\w.]+)\.x(?:_|ǁ(?P<class>\w+)ǁ)(?P<name>\w+?)__mutmut_\w+$")

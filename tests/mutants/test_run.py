@@ -102,6 +102,7 @@ def test_a_test_that_fails_without_a_mutant_is_named(
         ('run("DELETE FROM t WHERE n = ?", (n,))', 'run("XXDELETE FROM tXX", (n,))', False),
         ("run(\"DELETE FROM t WHERE n = 'a'\")", "run(\"DELETE FROM T WHERE N = 'A'\")", False),
         ("run(\"DELETE FROM t WHERE n = 'a'\")", "run(\"delete from t where n = 'a'\")", True),
+        ('run("RELEASE room")', 'run("RELEASE ROOM")', True),
         ('run("BEGIN IMMEDIATE")', 'run("begin immediate")', True),
         ('"AND a = :a ORDER BY b",', '"and a = :a order by b",', True),
         ('say("Deleted from a table")', 'say("DELETED FROM A TABLE")', False),

@@ -52,7 +52,7 @@ class State:
     changed: set[str] = field(default_factory=set)
     """Feeds whose rows differ from the table's."""
     forgotten: set[str] = field(default_factory=set)
-    """Feeds whose rows are still in the table, and not to be."""
+    """Feeds whose rows are deleted before those that changed are written, theirs among them."""
     dropped: dict[str, int] = field(default_factory=dict)
     """Records dropped to make room in this transaction, by feed."""
     dropped_by_limit: dict[str, int] = field(default_factory=dict)

@@ -36,7 +36,6 @@ def register(
     if row is None:
         row = FeedRow(state.horizon - 1)
         state.feeds[feed] = row
-        state.forgotten.discard(feed)
     # Nothing before that was for it, even if a source that is new to it brought batches.
     row.passed = max(row.passed, state.passed)
     row.sources = tuple(sorted(sources))

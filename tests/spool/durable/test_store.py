@@ -239,3 +239,26 @@ def test_of_rejects_that_were_damaged_meanwhile_nothing_is_charged_in_the_end(
     store.rejects.delete(reject)
     assert store.rejects.size == (0, 0)
     assert_as_a_start_finds_it(store)
+
+
+def test_a_reject_of_a_batch_has_its_records_and_no_copy_of_them(
+    stores: Callable[..., Store],
+) -> None:
+    store = stores()
+    sequence = append(store, records=3, size=20)
+    store.set_aside("web", sequence, Reject("web", "", "unreadable", b""))
+    assert [kept.records for kept in store.rejects.newest(None, 5)] == [3]
+    assert store.connection.execute("SELECT data FROM rejects").fetchall() == [(b"",)]
+
+
+def test_a_feed_that_is_forgotten_and_comes_again_at_once_has_its_row(
+    stores: Callable[..., Store],
+) -> None:
+    store = stores()
+    feed_rows.register(store, "web", ["web"], None)
+    feed_rows.save(store)
+    feed_rows.forget(store, "web")
+    feed_rows.register(store, "web", ["web"], None)
+    feed_rows.save(store)
+    assert_as_a_start_finds_it(store)
+    assert store.connection.execute("SELECT feed FROM cursors").fetchall() == [("web",)]
