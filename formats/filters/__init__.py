@@ -91,7 +91,7 @@ def _of_units(name: str, value: object) -> Iterator[str]:
 def _unknown(name: str) -> str:
     twins = {field: key.name for key in FILTER_KEYS.values() for field in key.fields}
     twins |= {_NOT + field: _NOT + key for field, key in twins.items()}
-    near = get_close_matches(name, [*FILTER_KEYS, *(_NOT + key for key in FILTER_KEYS)], n=1)
+    near = get_close_matches(name, [*FILTER_KEYS, *(_NOT + key for key in FILTER_KEYS)])
     nearest = twins.get(name) or next(iter(near), None)
     return f"unknown key; the nearest is {nearest}" if nearest else "unknown key"
 
