@@ -91,3 +91,21 @@ def test_keys_need_no_records() -> None:
 
     part._decode = decode
     assert judged.compiled.keys(part) == [order_key("b"), order_key("c")]
+
+
+def test_keys_beside_a_record_handed_over_need_no_others() -> None:
+    judged = keyed()
+    data = b'{"login":"a"}\n[{"login":"b"},{"login":"c"}]\n{"login":"d"}\n'
+    judged.compiled.keys(judged.compiled.run(data).records)
+    rendered = judged.compiled.run(data + b"no record\n", 500)
+    assert [bad.data for bad in rendered.bad] == [b"no record"], "Python has looked at it"
+    assert rendered.max_bytes == 500
+    assert judged.compiled.run(data, 500).max_bytes == 500
+    records = rendered.records
+    assert isinstance(records, LaterRecords)
+
+    def decode(_lines: bytes) -> Decoded:
+        raise AssertionError
+
+    records._decode = decode
+    assert judged.compiled.keys(records) == [order_key(user) for user in "abcd"]
