@@ -94,7 +94,7 @@ def _fixed(unit: Slot | Run, following: Unit) -> str:
     behind = following[0] if isinstance(following, tuple) else following
     if not isinstance(last, Slot) or fixed_pattern(last) is None:
         raise glued(last, behind)
-    return run_pattern(unit, grouped=False) if isinstance(unit, tuple) else str(fixed_pattern(last))
+    return run_pattern((last,) if isinstance(unit, Slot) else unit, grouped=False, behind=behind)
 
 
 def decimal(text: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import re
 import string
-from itertools import zip_longest
+from itertools import pairwise
 
 from formats.errors import NotReadable
 from formats.language import Literal, Part, Slot
@@ -36,6 +36,7 @@ _TZ = (
 )
 _NUMBER, _HEX = " *-?[0-9]+", " *-?[0-9A-Fa-f]+"
 _TIME_PATTERNS = {"time": _CTIME, "mon": "[A-Za-z]{3}", "day": "[A-Za-z]{3}", "tz": _TZ}
+_NOTHING = Literal("")
 _TWO, _YEAR = 2, 4
 _DIGITS = {"yy": _YEAR, "yyyy": _YEAR} | dict.fromkeys(("mth", "dd", "hh", "mm", "ss"), _TWO)
 """Most digits of the time fields that are numbers; a year has them anyway."""
@@ -65,14 +66,14 @@ def fixed_pattern(slot: Slot) -> str | None:
     return f"[ 0-9]{{{max(slot.width, digits)}}}"
 
 
-def run_pattern(run: Run, *, grouped: bool) -> str:
+def run_pattern(run: Run, *, grouped: bool, behind: Part = _NOTHING) -> str:
     """Return the pattern of a run as the service prints it; `grouped` with a group for each field.
 
-    It also matches a fraction of a second behind the seconds. Raises `NotReadable` when nothing
-    tells two fields apart.
+    It also matches a fraction of a second behind the seconds, unless a field stands right `behind`
+    them. Raises `NotReadable` when nothing tells two fields apart.
     """
     pattern = ""
-    for part, following in zip_longest(run, run[1:]):
+    for part, following in pairwise([*run, behind]):
         if isinstance(part, Literal):
             pattern += re.escape(part.text)
             continue

@@ -35,6 +35,7 @@ def held(value: str, text: str, following: str) -> str:
         ("%s{eurl}", " ", False),
         ("%s{eurl}", "é", False),
         ("%s{eurl}", "x", True),
+        ("%s{eurl}", "5", True),
     ],
 )
 def test_a_value_ends_where_it_can_not_go_on(value: str, text: str, *, may: bool) -> None:
@@ -122,3 +123,9 @@ def test_what_nothing_tells_apart_is_refused(text: str, reason: str) -> None:
 
 def test_a_key_may_stand_twice_before_the_same() -> None:
     assert input_of(parse("a=%s{login}\tb=%s{host}\ta=%s{login}")).available == {"login", "host"}
+
+
+@pytest.mark.parametrize(("text", "may"), [("!", True), ("~", True), (" ", False), ("!é", False)])
+def test_an_encoded_field_holds_what_needs_no_encoding(text: str, *, may: bool) -> None:
+    doubts = input_of(parse(f"a=%s{{eurl}}{text}%s{{dept}}\tb=%s{{host}}")).doubts
+    assert doubts == ((held("%s{eurl}", text, "%s{dept}"),) if may else ())

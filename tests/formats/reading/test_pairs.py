@@ -111,6 +111,7 @@ def test_a_key_that_can_stand_nowhere_else_is_only_a_value() -> None:
     check(PAIRS, "t", "ana", "h user=eve")
     check((" user=", None, " host=", None), "ana", "h user=eve")
     check((" user=", None, " host=", None), "", "h user=")
+    check(PAIRS, "time=t", "ana", "h user=eve")
 
 
 def test_keys_between_bars_are_told_apart_too() -> None:
