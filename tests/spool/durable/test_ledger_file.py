@@ -241,3 +241,21 @@ def test_it_is_newer_than_a_file_that_lacks_commits(
     last: int, written: dict[str, int], *, is_newer: bool
 ) -> None:
     assert entry(1, 5).is_newer(last, written) is is_newer
+
+
+def test_what_is_put_there_in_the_moment_before_it_is_opened_is_not_followed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[int] = []
+    real = os.open
+
+    def noted(name: Path, flags: int, mode: int = 0, **where: int | None) -> int:
+        opened.append(flags)
+        return real(name, flags, mode, **where)
+
+    monkeypatch.setattr(os, "open", noted)
+    ledger = Ledger(path, 2)
+    ledger.open()
+    ledger.close()
+    wanted = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    assert opened[-1] & wanted == wanted
