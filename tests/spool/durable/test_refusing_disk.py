@@ -3,18 +3,18 @@
 import logging
 import sqlite3
 from contextlib import closing
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 from pathlib import Path
 
 import pytest
 
 from nss.errors import NssError
 from nss.spool import SpoolError, Trouble
-from nss.spool.durable import suspicion
+from nss.spool.durable import committer, suspicion
 from nss.spool.durable.committer import BROKEN_LOOKS
 from nss.spool.durable.store import Store
 from nss.telemetry.events import counters
-from tests.spool.durable.committing import committing, happened
+from tests.spool.durable.committing import committing, happened, refusal
 
 CORRUPT, FULL = sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL
 IOERR, READONLY = sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY
@@ -312,3 +312,37 @@ def test_what_comes_after_the_file_was_found_broken_is_told_so_as_well(
         assert spool.next()[:2] == ("d", "done")
     assert counters["spool_breaks", "spool"] == 1
     assert [name for name, _ in happened(caplog, "spool_broken")] == ["spool_broken"]
+
+
+def test_what_was_asked_for_together_with_what_failed_is_done_at_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def impossible(_store: Store) -> None:
+        raise SpoolError("spool: there is no such feed")
+
+    monkeypatch.setattr(committer, "FILES_SECS", 3600.0)  # nothing else wakes the thread
+    with committing(path) as spool:
+        with spool.together():
+            spool.work("a", impossible)
+            spool.work("b")
+            spool.work("c", impossible)
+            spool.work("d")
+        told = dict(spool.next()[:2] for _ in "abcd")
+    assert told == {"a": "failed", "b": "done", "c": "failed", "d": "done"}
+
+
+def test_a_file_is_broken_for_batches_though_feeds_go_on(path: Path) -> None:
+    tried = count(1)
+
+    def refuse_every_other(point: str) -> None:
+        if point == "before commit" and next(tried) % 2:
+            raise refusal(sqlite3.SQLITE_CORRUPT)
+
+    with committing(path) as spool:
+        with spool.together():
+            spool.committer._at = refuse_every_other
+            spool.work("a")
+            spool.append("b")
+        assert spool.next()[:2] == ("a", "done")
+        assert "malformed" in str(spool.error_of("b"))
+    assert next(tried) >= 2 * BROKEN_LOOKS

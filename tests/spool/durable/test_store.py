@@ -7,8 +7,9 @@ import pytest
 
 from nss.batch import Account, Batch
 from nss.spool import Reject
-from nss.spool.durable import feed_rows, schema
+from nss.spool.durable import feed_rows, replay, schema
 from nss.spool.durable import store as storing
+from nss.spool.durable.bookkeeping import FeedRow
 from nss.spool.durable.feed_rows import Move
 from nss.spool.durable.ledger import LedgerEntry
 from nss.spool.durable.packing import RAW, Packed
@@ -262,3 +263,89 @@ def test_a_feed_that_is_forgotten_and_comes_again_at_once_has_its_row(
     feed_rows.save(store)
     assert_as_a_start_finds_it(store)
     assert store.connection.execute("SELECT feed FROM cursors").fetchall() == [("web",)]
+
+
+def test_a_blob_counts_as_long_as_a_batch_has_it(stores: Callable[..., Store]) -> None:
+    store = stores(replay_minutes=5)
+    feed_rows.register(store, "web", ["web"], None)
+    append(store, size=20)
+    store.state.feeds["web"].passed, store.state.feeds["web"].pending = 1, 0
+    store.purge()
+    assert replay.replay(store, "web", 0.0, 1e12) == 1
+    assert store.state.used_bytes == 20 + 2 * OVERHEAD
+    store._delete(1, 1, 20)
+    assert store.state.used_bytes == 20 + OVERHEAD
+    store._delete(2, 1, 20)
+    assert store.state.used_bytes == 0
+    assert store.connection.execute("SELECT count(*) FROM bodies").fetchone() == (0,)
+
+
+def test_feeds_whose_rows_were_lost_are_where_the_ledger_had_them(
+    stores: Callable[..., Store],
+) -> None:
+    store = stores()
+    store.connection.execute("INSERT INTO salvages VALUES (1.0, 0, 0, '', 1, NULL)")
+    row = FeedRow(7, 21, Account(delivered=21), sources=("web",))
+    again = Store(
+        store.settings, now=store.now, free_bytes=store.free_bytes, overhead_bytes=OVERHEAD
+    )
+    again.load(store.connection, LedgerEntry(form=2, feeds={"mcas": row}))
+    assert again.state.feeds == {"mcas": row}
+
+
+PAGE_BYTES = 16 * 1024
+
+
+@pytest.mark.parametrize(
+    ("least", "kept", "shrinks"),
+    [
+        (0, 0, True),
+        (30, 0, True),
+        (31, 0, False),  # less than is worth it
+        (0, 77, True),
+        (0, 78, False),  # a fourth of the file, and not more
+        (0, 90, False),
+    ],
+)
+def test_a_file_gives_back_a_good_part_that_is_free(
+    stores: Callable[..., Store],
+    monkeypatch: pytest.MonkeyPatch,
+    least: int,
+    kept: int,
+    shrinks: bool,  # noqa: FBT001 - a case
+) -> None:
+    store = stores()
+    monkeypatch.setattr(storing, "VACUUM_PAGES", 3)
+    for size in (15, 15, kept):
+        append(store, size=size * PAGE_BYTES)
+    for sequence in (1, 2):
+        store._delete(sequence, sequence, 15 * PAGE_BYTES)
+    (free,) = store.connection.execute("PRAGMA freelist_count").fetchone()
+    (pages,) = store.connection.execute("PRAGMA page_count").fetchone()
+    assert pages - 4 * free == kept - 78
+    monkeypatch.setattr(storing, "VACUUM_MIN_BYTES", (least + free - 31) * PAGE_BYTES)
+    store.give_back_pages()
+    (left,) = store.connection.execute("PRAGMA freelist_count").fetchone()
+    assert left == (free - 3 if shrinks else free)
+
+
+def test_what_is_dropped_counts_for_the_feeds_that_had_yet_to_pass_it(
+    stores: Callable[..., Store],
+) -> None:
+    store = stores(when_full="drop_oldest")
+    for feed in ("ahead", "behind", "other"):
+        feed_rows.register(store, feed, ["dns" if feed == "other" else "web"], None)
+    for _ in range(2):
+        append(store, records=3)
+    ahead = store.state.feeds["ahead"]
+    move = Move("ahead", ahead.registration, 1, ((1, 3),), Account(delivered=3), ())
+    assert feed_rows.advance(store, move) == 0
+    store.state.feeds["behind"].account.dropped = 5
+    assert store._drop_oldest()
+    rows = {
+        feed: (row.passed, row.pending, row.account.dropped, row.pending_bytes)
+        for feed, row in store.state.feeds.items()
+    }
+    assert rows["ahead"] == (1, 3, 0, 10 + OVERHEAD)
+    assert rows["behind"] == (1, 3, 5 + 3, 10 + OVERHEAD)
+    assert rows["other"][1:] == (0, 0, 0)
