@@ -346,3 +346,15 @@ def test_a_file_is_broken_for_batches_though_feeds_go_on(path: Path) -> None:
         assert spool.next()[:2] == ("a", "done")
         assert "malformed" in str(spool.error_of("b"))
     assert next(tried) >= 2 * BROKEN_LOOKS
+
+
+def test_the_log_is_brought_into_the_file_once_it_is_larger_than_it_should_be(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "FILES_SECS", 3600.0)
+    with committing(path) as spool:
+        spool.store.log_bytes = 2 * committer.COMMIT_BYTES
+        for _ in range(4):
+            spool.settle()
+        points = [point for point in spool.disk.points if point.startswith("before")]
+    assert points[:4] == [*["before commit"] * 3, "before checkpoint"]

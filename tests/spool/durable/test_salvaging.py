@@ -283,3 +283,17 @@ def test_what_sqlite_finds_wrong_is_said_in_its_words_in_one_line(fill: Fill, pa
     assert found is not None
     assert found.startswith("*** in database main *** ")
     assert f"page {root}" in found.lower()
+
+
+def test_files_set_aside_in_the_same_second_are_numbered(path: Path) -> None:
+    for number in range(4):
+        path.write_bytes(b"damaged %d" % number)
+        complete = salvage.complete_path(path)
+        complete.write_bytes(b"")
+        os.utime(complete, (1696583108, 1696583108))
+        salvage.finish_salvage(path)
+    aside = f"{path.name}.damaged-20231006T090508"
+    found = {each.name: each.read_bytes() for each in path.parent.glob(f"{path.name}.damaged-*")}
+    assert found == {
+        f"{aside}{end}": b"damaged %d" % number for number, end in enumerate(("", "-2", "-3", "-4"))
+    }

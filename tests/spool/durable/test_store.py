@@ -349,3 +349,16 @@ def test_what_is_dropped_counts_for_the_feeds_that_had_yet_to_pass_it(
     assert rows["ahead"] == (1, 3, 0, 10 + OVERHEAD)
     assert rows["behind"] == (1, 3, 5 + 3, 10 + OVERHEAD)
     assert rows["other"][1:] == (0, 0, 0)
+
+
+def test_a_feed_skips_to_the_batch_that_it_waits_for(stores: Callable[..., Store]) -> None:
+    store = stores()
+    row = feed_rows.register(store, "mcas", ["web"], None)
+    for source in ("web", "dns", "dns", "web"):
+        append(store, source)
+    move = Move("mcas", row.registration, 1, ((1, 1),), Account(delivered=1), ())
+    feed_rows.advance(store, move)
+    assert store.state.feeds["mcas"].passed == 3
+    lost = FeedRow(passed=4, pending=5)  # of which nothing is there
+    store.skip("mcas", lost)
+    assert lost.passed == 4
