@@ -297,3 +297,23 @@ def test_files_set_aside_in_the_same_second_are_numbered(path: Path) -> None:
     assert found == {
         f"{aside}{end}": b"damaged %d" % number for number, end in enumerate(("", "-2", "-3", "-4"))
     }
+
+
+def test_a_salvage_is_reported_although_what_was_set_aside_is_gone(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(schema.connect(path)) as connection:
+        schema.migrate(connection, path, lambda _point: None)
+        connection.execute("INSERT INTO salvages VALUES (1.0, 2, 3, 'a, b', 0, NULL)")
+        for _ in range(2):
+            salvage.report_salvages(connection, path)
+        rows = connection.execute("SELECT reported_as FROM salvages").fetchall()
+    assert rows == [("",)]
+    facts = {
+        "path": str(path),
+        "set_aside_as": "",
+        "batches_saved": 2,
+        "records_saved": 3,
+        "sequences_lost": ["a", "b"],
+    }
+    assert [vars(each)["facts"] for each in caplog.records] == [facts]

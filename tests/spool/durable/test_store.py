@@ -362,3 +362,14 @@ def test_a_feed_skips_to_the_batch_that_it_waits_for(stores: Callable[..., Store
     lost = FeedRow(passed=4, pending=5)  # of which nothing is there
     store.skip("mcas", lost)
     assert lost.passed == 4
+
+
+def test_there_is_room_to_the_byte_with_what_a_batch_is_charged(
+    stores: Callable[..., Store],
+) -> None:
+    used, free = 10 + OVERHEAD, 23 + OVERHEAD
+    store = stores(max_bytes=used + free)
+    feed_rows.register(store, "mcas", ["web"], None)
+    append(store, size=10)
+    assert store.make_room(23)
+    assert not store.make_room(24)
