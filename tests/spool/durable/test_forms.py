@@ -195,3 +195,11 @@ def test_a_form_is_known_by_what_is_declared(connection: sqlite3.Connection) -> 
     assert declared["rejected_bodies"] == (
         "CREATEINDEXrejected_bodiesONrejects(body)WHEREbodyISNOTNULL"
     )
+
+
+def test_a_file_is_not_brought_to_an_older_form(path: Path) -> None:
+    with closing(schema.connect(path)) as connection:
+        schema.migrate(connection, path, lambda _point: None)
+        known = schema.MIGRATIONS[:-1]
+        with pytest.raises(SpoolError, match=f"knows forms up to {len(known)} "):
+            schema.migrate(connection, path, lambda _point: None, known)

@@ -335,7 +335,7 @@ def test_what_is_dropped_counts_for_the_feeds_that_had_yet_to_pass_it(
     store = stores(when_full="drop_oldest")
     for feed in ("ahead", "behind", "other"):
         feed_rows.register(store, feed, ["dns" if feed == "other" else "web"], None)
-    for _ in range(2):
+    for _ in range(3):
         append(store, records=3)
     ahead = store.state.feeds["ahead"]
     move = Move("ahead", ahead.registration, 1, ((1, 3),), Account(delivered=3), ())
@@ -346,8 +346,8 @@ def test_what_is_dropped_counts_for_the_feeds_that_had_yet_to_pass_it(
         feed: (row.passed, row.pending, row.account.dropped, row.pending_bytes)
         for feed, row in store.state.feeds.items()
     }
-    assert rows["ahead"] == (1, 3, 0, 10 + OVERHEAD)
-    assert rows["behind"] == (1, 3, 5 + 3, 10 + OVERHEAD)
+    assert rows["ahead"] == (1, 6, 0, 2 * (10 + OVERHEAD))
+    assert rows["behind"] == (1, 6, 5 + 3, 2 * (10 + OVERHEAD))
     assert rows["other"][1:] == (0, 0, 0)
 
 
