@@ -80,8 +80,8 @@ def test_long_keys_are_shortened_and_the_first_thousand_count() -> None:
         record = {"a": {"b": many}} if text == INNER else many
         found = statements(text, record)
         assert [each.key for each in found] == list(many)[:1000]
-    (record,) = statement_reader(json_names())(json.dumps(many).encode())
-    assert len(record) == 1000
+    (named,) = statement_reader(json_names())(json.dumps(many).encode())
+    assert len(named) == 1000
     assert statements(APART, {"k" * 300: 1}) == [of("k" * 256, "1")]
 
 
