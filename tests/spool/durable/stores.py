@@ -61,6 +61,13 @@ def append(
     return store.append(batch, packed(size)).entry.sequence
 
 
+def pages_of(store: Store) -> tuple[int, int]:
+    """Return how many pages of the file are free, and how many it has, those in its log too."""
+    (free,) = store.connection.execute("PRAGMA freelist_count").fetchone()
+    (pages,) = store.connection.execute("PRAGMA page_count").fetchone()
+    return int(free), int(pages)
+
+
 def rows_of(store: Store) -> dict[str, tuple[object, ...]]:
     """Return what is known of each feed."""
     return {

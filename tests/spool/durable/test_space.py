@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from nss.spool.durable import feed_rows
+from nss.spool.durable.schema import PAGE_BYTES
 from nss.spool.durable.store import Store
-from tests.spool.durable.stores import Clock, append, clock, stores
+from tests.spool.durable.stores import append, clock, pages_of, stores
 
 __all__ = ["clock", "stores"]
 
 LEAST = 50_000_000
 """What is to stay free."""
-PAGE_BYTES = 16 * 1024
 
 
 def wal_bytes(store: Store) -> int:
@@ -36,8 +36,14 @@ def save(store: Store) -> None:
 
 
 def free_inside(store: Store) -> int:
-    (pages,) = store.connection.execute("PRAGMA freelist_count").fetchone()
-    return int(pages) * PAGE_BYTES
+    free, _ = pages_of(store)
+    return free * PAGE_BYTES
+
+
+def file_grows(store: Store) -> int:
+    """Return by how much the file grows once it has what is only in its log."""
+    _, pages = pages_of(store)
+    return pages * PAGE_BYTES - store.path.stat().st_size
 
 
 def assert_least(store: Store, incoming: int, needed: int) -> None:
@@ -62,17 +68,12 @@ def test_the_log_may_grow_to_its_size_and_what_comes_goes_into_both(
     save(store)
     append(store)
     assert wal_bytes(store) > 0
-    file_grows = store_pages(store) - store.path.stat().st_size
+    grown = file_grows(store)
     store.log_bytes = wal_bytes(store) + grows
-    assert_least(store, incoming, grows + file_grows + 2 * incoming)
+    assert_least(store, incoming, grows + grown + 2 * incoming)
     # A log that is larger than it should be gives nothing back.
     store.log_bytes = 1
-    assert_least(store, incoming, file_grows + 2 * incoming)
-
-
-def store_pages(store: Store) -> int:
-    (pages,) = store.connection.execute("PRAGMA page_count").fetchone()
-    return int(pages) * PAGE_BYTES
+    assert_least(store, incoming, grown + 2 * incoming)
 
 
 def test_the_file_grows_by_the_pages_that_only_the_log_has(stores: Callable[..., Store]) -> None:
@@ -82,9 +83,9 @@ def test_the_file_grows_by_the_pages_that_only_the_log_has(stores: Callable[...,
     store.log_bytes = 1
     for _ in range(20):
         append(store, size=PAGE_BYTES)
-    file_grows = store_pages(store) - store.path.stat().st_size
-    assert file_grows >= 20 * PAGE_BYTES
-    assert_least(store, 7, file_grows + 14)
+    grown = file_grows(store)
+    assert grown >= 20 * PAGE_BYTES
+    assert_least(store, 7, grown + 14)
     save(store)
     store.log_bytes = 300
     assert_least(store, 7, 300 + 14)
@@ -165,7 +166,7 @@ def test_what_no_feed_waits_for_is_deleted_if_that_is_enough(stores: Callable[..
     assert "is full" in trouble.why
     assert batches(store) == 5
 
-    set_free(store, LEAST - 1)  # a single page is enough, and an eighth of it for the oldest
+    set_free(store, LEAST - 1)  # a page is enough: the oldest alone has more
     assert store.lacks_space(0) is None
     assert batches(store) == 4
 
@@ -191,10 +192,7 @@ def test_what_feeds_wait_for_is_dropped_if_it_may_be(stores: Callable[..., Store
     assert store.lacks_space(0) is not None
 
 
-def test_without_its_reserve_nothing_is_written(
-    stores: Callable[..., Store], path: Path, clock: Clock
-) -> None:
-    assert clock.now
+def test_without_its_reserve_nothing_is_written(stores: Callable[..., Store], path: Path) -> None:
     store = stores()
     store.reserve._free_bytes = lambda _folder: 0
     set_free(store, LEAST + (1 << 40))

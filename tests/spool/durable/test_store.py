@@ -13,6 +13,7 @@ from nss.spool.durable.bookkeeping import FeedRow
 from nss.spool.durable.feed_rows import Move
 from nss.spool.durable.ledger import LedgerEntry
 from nss.spool.durable.packing import RAW, Packed
+from nss.spool.durable.schema import PAGE_BYTES
 from nss.spool.durable.store import PURGE_ROWS, Store
 from tests.spool.durable.stores import (
     OVERHEAD,
@@ -22,6 +23,7 @@ from tests.spool.durable.stores import (
     assert_rows_are_sound,
     clock,
     packed,
+    pages_of,
     stores,
 )
 
@@ -293,9 +295,6 @@ def test_feeds_whose_rows_were_lost_are_where_the_ledger_had_them(
     assert again.state.feeds == {"mcas": row}
 
 
-PAGE_BYTES = 16 * 1024
-
-
 @pytest.mark.parametrize(
     ("least", "kept", "shrinks"),
     [
@@ -320,12 +319,11 @@ def test_a_file_gives_back_a_good_part_that_is_free(
         append(store, size=size * PAGE_BYTES)
     for sequence in (1, 2):
         store._delete(sequence, sequence, 15 * PAGE_BYTES)
-    (free,) = store.connection.execute("PRAGMA freelist_count").fetchone()
-    (pages,) = store.connection.execute("PRAGMA page_count").fetchone()
+    free, pages = pages_of(store)
     assert pages - 4 * free == kept - 78
     monkeypatch.setattr(storing, "VACUUM_MIN_BYTES", (least + free - 31) * PAGE_BYTES)
     store.give_back_pages()
-    (left,) = store.connection.execute("PRAGMA freelist_count").fetchone()
+    left, _ = pages_of(store)
     assert left == (free - 3 if shrinks else free)
 
 
